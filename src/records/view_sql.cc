@@ -1,12 +1,9 @@
 #include "records/view_sql.h"
 
-#include <iterator>
-#include <utility>
-#include <vector>
-
 #include "absl/strings/str_replace.h"
 #include "base/strings.h"
 #include "records/profile_view.h"
+#include "records/snowflake_name.h"
 
 namespace millrace {
 namespace {
@@ -94,14 +91,86 @@ std::string PostgresObject(const TableForm& form) {
   return object;
 }
 
+// The member of `properties` with a name; NULL if there is none.
+std::string MemberSql(SqlDialect dialect, std::string_view name) {
+  if (dialect == SqlDialect::kBigQuery) {
+    return StrCat("properties[", QuoteText(dialect, name), "]");
+  }
+  const bool is_plain = name.find_first_of("\"\\") == std::string_view::npos;
+  return is_plain ? StrCat("properties:\"", name, "\"")
+                  : StrCat("GET(properties, ", QuoteText(dialect, name), ")");
+}
+
+// The value of a requested column, which is not NULL, as JSON.
+std::string ValueSql(SqlDialect dialect, std::string_view column, ColumnType type) {
+  const bool is_bigquery = dialect == SqlDialect::kBigQuery;
+  if (type == ColumnType::kJson) return std::string(column);
+  std::string value(column);
+  if (type == ColumnType::kTime) {
+    value = is_bigquery ? StrCat("FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6SZ', ", column, ")")
+                        : StrCat("TO_VARCHAR(", column, R"(, 'YYYY-MM-DD"T"HH24:MI:SS.FF6"Z"'))");
+  }
+  return StrCat(is_bigquery ? "TO_JSON(" : "TO_VARIANT(", value, ")");
+}
+
 std::string UnsetName(SqlDialect dialect, const TableForm& form) {
-  if (form.extra_columns().empty()) return "member.name";
-  std::string expression = "CASE member.name";
+  const std::string name = dialect == SqlDialect::kBigQuery    ? "JSON_VALUE(member)"
+                           : dialect == SqlDialect::kSnowflake ? "member.value::VARCHAR"
+                                                               : "member.name";
+  if (form.extra_columns().empty()) return name;
+  std::string expression = StrCat("CASE ", name);
   for (const Column& column : form.extra_columns()) {
     StrAppend(&expression, " WHEN ", QuoteText(dialect, StrCat("$", column.name)), " THEN ",
               QuoteText(dialect, column.name));
   }
-  return expression + " ELSE member.name END";
+  return StrCat(expression, " ELSE ", name, " END");
+}
+
+// Requested columns are changes of their own: of the column's value, or of what $NAME has.
+void AddColumns(SqlDialect dialect, const TableForm& form, ProfileTable& table) {
+  const bool is_snowflake = dialect == SqlDialect::kSnowflake;
+  int number = 0;
+  for (const Column& column : form.extra_columns()) {
+    const std::string alias = StrCat("column_", ++number);
+    const std::string in_table = is_snowflake ? FoldSnowflakeName(column.name) : column.name;
+    const std::string name = QuoteText(dialect, column.name);
+    const std::string twin = MemberSql(dialect, StrCat("$", column.name));
+    const std::string there = StrCat("(", alias, " IS NOT NULL OR ", twin, " IS NOT NULL)");
+    StrAppend(&table.columns, ", ", QuoteName(dialect, in_table), " AS ", alias);
+    StrAppend(&table.column_filter, "\n    AND NOT (", is_snowflake ? "member.key" : "name", " = ",
+              name, " AND ", there, ")");
+    StrAppend(&table.column_changes, "\n  UNION ALL\n  SELECT {ids}, n, operation, ", name,
+              ",\n    CASE WHEN ", alias, " IS NOT NULL THEN ",
+              ValueSql(dialect, alias, column.type), " ELSE ", twin, " END\n  FROM alive WHERE ",
+              there,
+              "\n    AND operation IN ('$set', '$set_once', '$add', '$append', '$union', "
+              "'$remove')");
+  }
+}
+
+std::string ProfileQuery(SqlDialect dialect, const TableForm& form, std::string_view table) {
+  const bool is_user = form.record_type() == RecordType::kUser;
+  const std::string ids = is_user ? "token, distinct_id" : "token, group_key, group_id";
+  ProfileTable parts{.ids = ids,
+                     .table = std::string(table),
+                     .object = {},
+                     .columns = {},
+                     .reserved = ReservedNames(dialect, form),
+                     .unset_name = UnsetName(dialect, form),
+                     .column_changes = {},
+                     .column_filter = {}};
+  if (dialect == SqlDialect::kPostgres) {
+    parts.object = PostgresObject(form);
+    return ProfileViewQuery(kPostgresProfileSql, parts);
+  }
+  AddColumns(dialect, form, parts);
+  parts.column_changes = absl::StrReplaceAll(parts.column_changes, {{"{ids}", ids}});
+  if (dialect == SqlDialect::kBigQuery) {
+    parts.object = "IF(STARTS_WITH(TO_JSON_STRING(properties), '{'), properties, JSON '{}')";
+    return ProfileViewQuery(kBigQueryProfileSql, parts);
+  }
+  parts.object = "IFF(STARTSWITH(TO_JSON(properties), '{'), properties, PARSE_JSON('{}'))";
+  return ProfileViewQuery(kSnowflakeProfileSql, parts);
 }
 
 }  // namespace
@@ -113,15 +182,9 @@ std::string ViewName(RecordType type, std::string_view table) {
 std::optional<std::string> ViewQuery(SqlDialect dialect, const TableForm& form,
                                      std::string_view table) {
   if (form.record_type() == RecordType::kEvent) return DedupeQuery(dialect, form, table);
-  if (dialect != SqlDialect::kPostgres) return std::nullopt;
-  const bool is_user = form.record_type() == RecordType::kUser;
-  return absl::StrReplaceAll(
-      kPostgresProfileView,
-      {{"{ids}", is_user ? "token, distinct_id" : "token, group_key, group_id"},
-       {"{table}", ToAbsl(table)},
-       {"{object}", PostgresObject(form)},
-       {"{unset_name}", UnsetName(dialect, form)},
-       {"{reserved}", ReservedNames(dialect, form)}});
+  // Redshift has no aggregate that makes SUPER values.
+  if (dialect == SqlDialect::kRedshift) return std::nullopt;
+  return ProfileQuery(dialect, form, table);
 }
 
 }  // namespace millrace

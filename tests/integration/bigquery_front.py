@@ -22,6 +22,7 @@ from duckdb_extensions import import_extension
 
 import_extension("spatial")  # bqemulator does not start without it
 
+import bigquery_front_sql  # pylint: disable=unused-import
 import bigquery_front_write
 import bqemulator.server
 from bigquery_front_changes import Changes

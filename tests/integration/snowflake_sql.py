@@ -6,6 +6,7 @@ of tables: no script sees another one halfway.
 import datetime
 import decimal
 import re
+import string
 import threading
 
 PIECES = re.compile(r"""\$\$.*?\$\$|'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|;""", re.S)
@@ -24,6 +25,18 @@ MESSAGES = [
     (r"Could not convert|Conversion Error|out of range", "100038", "22018", "value is not recognized"),
     (r"Duplicate key", "100069", "22P02", "Error parsing JSON: duplicate object attribute"),
 ]
+
+# FLATTEN: that of fakesnow takes names that begin with '$' for paths, and mixes up positions if there are many lists.
+FLATTEN = string.Template("""
+CREATE OR REPLACE MACRO ${catalog}._fs_flatten(input) AS TABLE
+SELECT hash(TO_JSON(input))::UBIGINT AS SEQ, e.m.k AS KEY, COALESCE(e.m.k, '[' || e.m.n || ']') AS PATH,
+    CASE WHEN e.m.k IS NULL THEN e.m.n END AS INDEX, e.m.v AS VALUE, TO_JSON(input) AS THIS
+FROM (SELECT UNNEST(CASE WHEN json_type(TO_JSON(input)) = 'OBJECT'
+    THEN list_transform(json_keys(TO_JSON(input)), lambda x, n: struct_pack(k := x, n := n - 1, v := json_extract(
+        TO_JSON(input), concat('$$."', replace(replace(x, '\\', '\\\\'), '"', '\\"'), '"'))))
+    ELSE list_transform(CAST(TO_JSON(input) AS JSON[]), lambda x, n: struct_pack(k := NULL::VARCHAR, n := n - 1, v := x))
+    END)) AS e(m)
+""")
 
 
 class SqlFailed(Exception):
@@ -72,7 +85,9 @@ class Database:
     """Thread-safe. `warehouses`, `roles`: names that exist. `denied`: (role, first word, table) that is refused."""
 
     def __init__(self):
+        from fakesnow import macros
         from fakesnow.instance import FakeSnow
+        macros.FS_FLATTEN = FLATTEN
         self._instance = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
         self._lock = threading.RLock()
         self._session = self.connect()

@@ -137,9 +137,26 @@ std::string TargetTable::view() const {
   return ViewQueryText().empty() ? "" : ViewName(form_.record_type(), name_);
 }
 
+absl::StatusOr<bool> TargetTable::HasJsonProperties(const std::stop_token& stop) {
+  const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", stop);
+  if (!table.ok()) return Explain(table.status(), "looking at the table");
+  const json none = json::array();
+  const auto schema = table->find("schema");
+  const bool has_fields = schema != table->end() && schema->is_object() &&
+                          schema->contains("fields") && (*schema)["fields"].is_array();
+  for (const json& field : has_fields ? (*schema)["fields"] : none) {
+    if (TextOf(field, "name") == "properties") return TextOf(field, "type") == "JSON";
+  }
+  return false;
+}
+
 absl::Status TargetTable::CreateView(std::stop_token stop) {
   const std::string query = ViewQueryText();
   if (query.empty()) return absl::OkStatus();
+  if (form_.record_type() != RecordType::kEvent) {
+    ASSIGN_OR_RETURN(const bool has_json, HasJsonProperties(stop));
+    if (!has_json) return absl::OkStatus();
+  }
   const json view = {{"tableReference",
                       {{"projectId", spec_.project},
                        {"datasetId", spec_.dataset},

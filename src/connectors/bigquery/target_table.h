@@ -47,6 +47,8 @@ class TargetTable {
   absl::Status Drop(std::stop_token stop);
 
  private:
+  // Views of profiles read JSON; the column may be a STRING.
+  absl::StatusOr<bool> HasJsonProperties(const std::stop_token& stop);
   absl::StatusOr<bool> Create(const std::stop_token& stop);
   std::string ViewQueryText() const;  // empty: there is no view
   absl::Status DropView(const std::stop_token& stop);

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "records/snowflake_name.h"
+
 namespace millrace::snowflake {
 
 // `name` as a quoted identifier.
@@ -37,9 +39,7 @@ inline std::string LikePattern(std::string_view name) {
   return pattern;
 }
 
-// What an identifier that is written without quotes means: a plain one, [A-Za-z_][A-Za-z0-9_$]*, is
-// in upper case; any other one, and one in double quotes, is as it is.
-std::string FoldName(std::string_view name);
+inline std::string FoldName(std::string_view name) { return FoldSnowflakeName(name); }
 
 }  // namespace millrace::snowflake
 

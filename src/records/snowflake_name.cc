@@ -1,10 +1,10 @@
-#include "connectors/snowflake/sql_text.h"
+#include "records/snowflake_name.h"
 
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
 
-namespace millrace::snowflake {
+namespace millrace {
 namespace {
 
 bool IsPlain(std::string_view name) {
@@ -18,7 +18,7 @@ bool IsPlain(std::string_view name) {
 
 }  // namespace
 
-std::string FoldName(std::string_view name) {
+std::string FoldSnowflakeName(std::string_view name) {
   std::string folded;
   if (name.size() > 2 && name.front() == '"' && name.back() == '"') {
     for (size_t i = 1; i + 1 < name.size(); ++i) {
@@ -32,4 +32,4 @@ std::string FoldName(std::string_view name) {
   return folded;
 }
 
-}  // namespace millrace::snowflake
+}  // namespace millrace
