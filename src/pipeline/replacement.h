@@ -30,7 +30,7 @@ struct Scope {
 // A destination whose records have keys, and which keeps the record of the latest version whatever
 // order they arrive in, may replace one by one instead: a record is visible when it is written, in
 // place of the one with its key, and Publish() removes those that none has replaced. The versions,
-// each claim's later than those before, then do what fences and atomic steps do below (ADR 0076).
+// each claim's later than those before, then do what fences and atomic steps do below (ADR 0068).
 //
 // As a DeliveryCursor: Claim() lets `writer` collect the object's records from its first one. What
 // was collected before, of whatever object, is removed, earlier writers are fenced, and no row is
