@@ -7,9 +7,10 @@ import sys
 PROGRAM = """#!{python} -I
 import json, os, signal, sys, time
 record, report, code, log, wait = {record!r}, {report!r}, {code!r}, {log!r}, {wait!r}
-names = ("MIXPANEL_", "PG", "MILLRACE_", "AWS_", "SNOWFLAKE_", "GOOGLE_", "AIRFLOW")
+names = ("MIXPANEL_", "PG", "MILLRACE_GOOGLE_", "AWS_", "SNOWFLAKE_", "GOOGLE_", "AIRFLOW")
 with open(record, "a") as file:
-    file.write(json.dumps({{"argv": sys.argv[1:], "env": {{k: v for k, v in os.environ.items() if k.startswith(names) and k != "AWS_CA_BUNDLE"}}}}) + "\\n")
+    env = {{k: v for k, v in os.environ.items() if k.startswith(names) and k != "AWS_CA_BUNDLE"}}
+    file.write(json.dumps({{"argv": sys.argv[1:], "env": env}}) + "\\n")
 for line in log:
     print(line, file=sys.stderr, flush=True)
 end = time.monotonic() + 600
