@@ -131,7 +131,7 @@ class MillraceOperator(BaseOperator):
 
     # -- the run --
 
-    def execute(self, context: Any) -> dict[str, Any] | None:
+    def execute(self, context: Any) -> dict[str, Any]:
         hook = self.hook()
         command = self.command(hook)
         environment = hook.environment(_list(self.destination_conn_ids))
@@ -154,7 +154,6 @@ class MillraceOperator(BaseOperator):
             # The supervisor stops the process at the deadline; the trigger then has time to say so.
             timeout=None if left is None else timedelta(seconds=left + GRACE + 60),
         )
-        return None
 
     def _start_or_continue(
         self, folder: RunFolder, command: list[str], environment: dict[str, str], deadline: float | None

@@ -80,6 +80,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
         with open(self.folder / "log", "ab") as log, open(self.folder / "stdout", "wb") as out:
+            # This process has one thread.  pylint: disable-next=subprocess-popen-preexec-fn
             return subprocess.Popen(
                 self.spec["argv"],
                 env=self.spec["env"],
