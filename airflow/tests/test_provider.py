@@ -356,6 +356,12 @@ class ProviderTest(unittest.TestCase):
         self.assertEqual(self.execute(self.export(since="2026-11-02")), REPORT)
         self.assertFalse(is_running(process["program"]))
 
+    def test_a_cleared_task_has_a_process_of_its_own(self):
+        _, process = self.start_worker_that_is_killed(self.export())
+        self.program.set()
+        self.assertEqual(self.execute(self.export(), Task(max_tries=1)), REPORT)
+        self.assertFalse(is_running(process["program"]))
+
     def test_a_result_that_airflow_did_not_get(self):
         folder, _ = self.start_worker_that_is_killed(self.export())
         folder.stop(None, "x", 30)

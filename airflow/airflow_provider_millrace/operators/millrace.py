@@ -140,7 +140,9 @@ class MillraceOperator(BaseOperator):
         deadline = self._deadline(ti)
         self._run = folder
         try:
-            self._owner = self._start_or_continue(folder, command, environment, deadline)
+            self._owner = self._start_or_continue(
+                folder, command, environment, deadline, getattr(ti, "max_tries", None)
+            )
         except (RuntimeError, OSError) as error:
             raise AirflowException(f"{command[0]} cannot be run: {error}") from error
         ti.xcom_push(key=STATUS_KEY, value={"command": command, "folder": str(folder.path), "started": time.time()})
@@ -156,13 +158,21 @@ class MillraceOperator(BaseOperator):
         )
 
     def _start_or_continue(
-        self, folder: RunFolder, command: list[str], environment: dict[str, str], deadline: float | None
+        self,
+        folder: RunFolder,
+        command: list[str],
+        environment: dict[str, str],
+        deadline: float | None,
+        max_tries: int | None,
     ) -> str:
-        digest = hashlib.sha256(json.dumps(command).encode()).hexdigest()
+        # Airflow raises max_tries when a user clears a task, who wants another process then, and not for a retry.
+        digest = hashlib.sha256(json.dumps([command, max_tries]).encode()).hexdigest()
         if folder.can_continue(digest):
             self.log.info("an earlier try has started this command: waiting for its process; %s", folder.path)
             return folder.own(deadline)
-        if folder.status() == "running" and not folder.stop(None, "another command replaces it", GRACE + 30):
+        if folder.status() == "running" and not folder.stop(
+            None, "another command replaces it, or the task was cleared", GRACE + 30
+        ):
             raise RuntimeError(f"the process of an earlier try does not end; its files are in {folder.path}")
         remove_old_runs(folder, KEEP_RUNS)
         self.log.info("running: %s", " ".join(command))
