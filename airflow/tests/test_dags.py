@@ -157,6 +157,37 @@ class DagsTest(unittest.TestCase):
         self.assertEqual(lines[0]["try_number"], 2)
 
 
+class DocsTest(unittest.TestCase):
+    """The code of docs/airflow.md."""
+
+    PAGE = (ROOT.parent / "docs/airflow.md").read_text(encoding="utf-8")
+
+    def block(self, language):
+        return self.PAGE.partition(f"```{language}\n")[2].partition("```")[0]
+
+    def test_the_example(self):
+        names = {}
+        exec(compile(self.block("python"), "docs/airflow.md", "exec"), names)  # pylint: disable=exec-used
+        dag = names["events"].dag
+        self.assertEqual(sorted(task.task_id for task in dag.tasks), ["events", "final", "offline"])
+        self.assertEqual(
+            [outlet.uri for outlet in dag.get_task("events").outlets],
+            ["millrace://postgres/db.example.com/analytics/events"],
+        )
+
+    def test_the_variable(self):
+        variable = json.loads(self.block("json"))["mixpanel-export"]
+        self.assertEqual(set(variable), set(SEED))
+        dest = mixpanel_export.destination(variable, "events")
+        self.assertEqual(dest, "bigquery://my-project/analytics?events=events")
+
+    def test_every_make_target_is_described(self):
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        for line in makefile.splitlines():
+            if "##" in line and ":" in line and not line.startswith("\t"):
+                self.assertIn(line.partition(":")[0], self.PAGE)
+
+
 class PluginsFolderTest(unittest.TestCase):
     """The provider is not installed, and Airflow finds all of it in the plugins folder."""
 
