@@ -473,6 +473,18 @@ class ProviderTest(unittest.TestCase):
         self.assertIsNone(json.loads((folder.path / "control.json").read_text())["stop"])
         self.assertEqual(folder.status(), "running")
 
+    def test_a_trigger_that_was_replaced_never_fires(self):
+        trigger, _ = self.defer(self.export(deferrable=True))
+        self.run_folder().own(None)
+
+        async def fire():
+            await asyncio.wait_for(self.fire(trigger), 1)
+
+        with mock.patch.object(trigger, "_is_awaited", mock.AsyncMock(return_value=False)), self.assertRaises(
+            asyncio.TimeoutError
+        ):
+            asyncio.run(fire())
+
     def test_whether_the_task_waits_is_asked(self):
         trigger = MillraceTrigger("/f", "o", task_key={"dag_id": "d", "task_id": "t", "run_id": "r", "map_index": 2})
         if not AIRFLOW_V_3_0_PLUS:

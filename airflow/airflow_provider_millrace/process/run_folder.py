@@ -207,6 +207,11 @@ class RunFolder:
         write_json(self._file("control.json"), {"owner": owner, "deadline": deadline, "stop": None})
         return owner
 
+    def has_another_owner(self, owner: str) -> bool:
+        """Whether a later try has taken the process over, or replaced it."""
+        control = read_json(self._file("control.json"))
+        return control is not None and control["owner"] != owner
+
     def keep_alive(self) -> None:
         """Says that somebody waits for the process."""
         with contextlib.suppress(FileNotFoundError):
@@ -222,9 +227,10 @@ class RunFolder:
         if self.status() == "running":
             raise RuntimeError(f"{self.path}: a process of this task is still running there")
         self._kill_what_a_supervisor_left()
+        # First, so that an earlier owner does not take a folder without files for its own.
+        owner = self.own(deadline)
         for name in ("result.json", "collected", "process.json", "log", "stdout"):
             self._file(name).unlink(missing_ok=True)
-        owner = self.own(deadline)
         # Isolated (-I), without Airflow's variables; secrets are in stdin only, which no other process can read.
         done = subprocess.run(
             [sys.executable, "-I", str(SUPERVISOR), str(self.path)],

@@ -59,6 +59,11 @@ class MillraceTrigger(BaseTrigger):
                 status = await asyncio.to_thread(folder.status)
                 lines, offset = await asyncio.to_thread(folder.read_log, offset)
                 write_log(self.log, lines)
+                # After the look at the status, which may be that of a later try. Airflow cancels this trigger soon; an event
+                # of it would end that try.
+                if await asyncio.to_thread(folder.has_another_owner, self.owner):
+                    await asyncio.sleep(self.poll_interval)
+                    continue
                 if status != "running" and not lines:
                     break
                 await asyncio.to_thread(folder.keep_alive)
