@@ -171,7 +171,7 @@ class MillraceOperator(BaseOperator):
             self.log.info("an earlier try has started this command: waiting for its process; %s", folder.path)
             return folder.own(deadline)
         if folder.status() == "running" and not folder.stop(
-            None, "another command replaces it, or the task was cleared", GRACE + 30
+            folder.own(deadline), "another command replaces it, or the task was cleared", GRACE + 30
         ):
             raise RuntimeError(f"the process of an earlier try does not end; its files are in {folder.path}")
         remove_old_runs(folder, KEEP_RUNS)
