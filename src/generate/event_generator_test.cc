@@ -28,8 +28,8 @@ class GenerateEventsTest : public ::testing::Test {
  protected:
   std::string Folder(std::string_view name) {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    const fs::path folder =
-        fs::path(::testing::TempDir()) / StrCat("generate_", test->name(), "_", name);
+    const fs::path folder = fs::path(::testing::TempDir()) /
+                            StrCat(test->test_suite_name(), "_", test->name(), "_", name);
     fs::remove_all(folder);
     return folder.string();
   }

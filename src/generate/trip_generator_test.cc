@@ -28,8 +28,8 @@ constexpr int64_t kWeek = int64_t{7} * 24 * 3600 * 1'000'000;
 
 std::string Folder(std::string_view name) {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  const fs::path folder =
-      fs::path(::testing::TempDir()) / StrCat("generate_", test->name(), "_", name);
+  const fs::path folder = fs::path(::testing::TempDir()) /
+                          StrCat(test->test_suite_name(), "_", test->name(), "_", name);
   fs::remove_all(folder);
   return folder.string();
 }

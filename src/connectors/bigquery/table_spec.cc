@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/uri_query.h"
+#include "base/utf8.h"
 #include "connectors/bigquery/schema_file.h"
 #include "io/durable_file.h"
 #include "records/table_options.h"
@@ -67,8 +68,8 @@ absl::Status ParsePlace(std::string_view head, TableSpec& spec) {
 
 absl::StatusOr<std::string> ParseTable(std::string_view name) {
   if (ConsistsOf(name, "_-") && name.size() <= kMaxNameBytes) return std::string(name);
-  return absl::InvalidArgumentError(
-      "the name of a table should have letters, digits, _ and - only");
+  return absl::InvalidArgumentError(StrCat("a table has letters, digits, _ and - only, not '",
+                                           Shorten(ToValidUtf8(name), 40), "'"));
 }
 
 absl::Status ParseTables(UriQuery& query, TableSpec& spec) {
