@@ -6,3 +6,7 @@ FROM events;
 CREATE VIEW mp_people_data_view AS
 SELECT distinct_id, properties
 FROM users;
+
+CREATE VIEW mp_identity_mappings_data_view AS
+SELECT distinct_id, properties->>'resolved_distinct_id' AS resolved_distinct_id
+FROM identities;

@@ -25,7 +25,17 @@ from export_harness import ExportTest
 
 EXAMPLES = harness.ROOT / "examples"
 PAGES = ("docs/from-mixpanel-pipelines.md", "docs/from-airflow-jql.md")
+DATABASE = "postgres://loader@db.example.com/analytics"
+DAYS = "--since 2026-11-01 --time-zone utc"
+IDENTITIES = f"identities --id-merge original {DAYS}"
+# Snapshots are there twice, so that a view has to choose the last one.
+SNAPSHOTS = (f"events {DAYS}", "users", "users", IDENTITIES, IDENTITIES)
 NO_SNOWFLAKE = "" if snowflake_packages.available() else "fakesnow is not installed"
+
+
+def table_of(what, separator):
+    """The parameter of a DEST with the table that the views read."""
+    return separator + "users=identities" if what is IDENTITIES else ""
 
 
 class PagesTest(ExportTest):
@@ -35,11 +45,14 @@ class PagesTest(ExportTest):
         self.zone = []
 
     def fill(self, *args):
-        """A project with 100 events of a day in November and three users."""
+        """A project with 100 events of a day in November, one of which joins two ids, and three users."""
         self.started = self.sandbox("--project-id", "123", *args)
         noon = int(datetime.datetime(2026, 11, 2, 12, tzinfo=datetime.timezone.utc).timestamp() * 1000)
         self.set_clock(self.started, noon + 3_600_000)
-        self.track(self.started, [self.event_at(noon + i * 1000) for i in range(100)])
+        identify = self.event_at(noon)
+        identify["event"] = "$identify"
+        identify["properties"] |= {"$identified_id": "user-1", "$anon_id": "device-1"}
+        self.track(self.started, [identify, *(self.event_at(noon + i * 1000) for i in range(1, 100))])
         users = [{"$token": "test-token", "$distinct_id": f"user-{i}", "$set": {"plan": "pro"}} for i in range(3)]
         self.started.request("POST", "/engage?verbose=1", json.dumps(users), {"Content-Type": "application/json"})
         self.started.request("DELETE", "/sandbox/clock")
@@ -59,14 +72,17 @@ class PagesTest(ExportTest):
         server = postgres_server.PostgresServer()
         self.addCleanup(server.stop)
         for command in ("millrace export users", "export reconcile"):
-            commands = block_with(PAGES[0], command).replace("postgres://loader@db.example.com/analytics", server.uri)
+            commands = block_with(PAGES[0], command)
+            for written, here in ((f"{DATABASE}?", f"{server.uri}&"), (DATABASE, server.uri)):
+                commands = commands.replace(written, here)
             shown = self.shell(commands, MIXPANEL_SERVICE_ACCOUNT="user:secret")
         self.assertRegex(shown, r"found +100\n")
         self.assertEqual(server.query("SELECT count(*), count(DISTINCT insert_id), count(DISTINCT event_name), "
                                       "min(time) AT TIME ZONE 'UTC' FROM mp_master_event"),
-                         [["100", "100", "3", "2026-11-02 12:00:00"]])
+                         [["100", "100", "4", "2026-11-02 12:00:00"]])
         self.assertEqual(server.query("SELECT distinct_id, properties->>'plan' FROM mp_people_data_view ORDER BY 1"),
                          [[f"user-{i}", "pro"] for i in range(3)])
+        self.assertEqual(server.query("SELECT * FROM mp_identity_mappings_data_view"), [["device-1", "user-1"]])
 
     @unittest.skipUnless(bigquery_server.available(), "bqemulator is not installed")
     def test_from_airflow(self):
@@ -90,8 +106,8 @@ class PagesTest(ExportTest):
         self.fill()
         server = BigqueryServer()
         self.addCleanup(server.stop)
-        for what in (["events", "--since", "2026-11-01", "--time-zone", "utc"], ["users"], ["users"]):
-            self.shell(f"millrace export {' '.join(what)} --project-id 123 --to bigquery://{PROJECT}/d",
+        for what in SNAPSHOTS:
+            self.shell(f"millrace export {what} --project-id 123 --to 'bigquery://{PROJECT}/d{table_of(what, '?')}'",
                        MIXPANEL_SERVICE_ACCOUNT="user:secret", **server.environment())
         text = (EXAMPLES / "mixpanel_pipelines/bigquery.sql").read_text().replace("project.dataset", f"{PROJECT}.d")
         for statement in text.split(";\n"):
@@ -100,6 +116,7 @@ class PagesTest(ExportTest):
         self.assertEqual(server.query(f"SELECT count(event_name), count(time) FROM `{PROJECT}.d.mp_master_event`"),
                          [["100", "100"]])
         self.assertEqual(server.query(f"SELECT count(*) FROM `{PROJECT}.d.mp_people_data_view`"), [["3"]])
+        self.assertEqual(server.query(f"SELECT * FROM `{PROJECT}.d.mp_identity_mappings_data_view`"), [["device-1", "user-1"]])
 
     @unittest.skipIf(NO_SNOWFLAKE, NO_SNOWFLAKE)
     def test_views_of_snowflake(self):
@@ -108,15 +125,15 @@ class PagesTest(ExportTest):
         front = snowflake_front.Front()
         self.addCleanup(front.close)
         key = self.write("key.p8", front.tokens.add_key("LOADER_USER"))
-        for what in (["events", "--since", "2026-11-01", "--time-zone", "utc"], ["users"], ["users"]):
-            self.shell(f"millrace export {' '.join(what)} --project-id 123 --to '{front.destination()}'",
+        for what in SNAPSHOTS:
+            self.shell(f"millrace export {what} --project-id 123 --to '{front.destination()}{table_of(what, '&')}'",
                        MIXPANEL_SERVICE_ACCOUNT="user:secret", SNOWFLAKE_USER="LOADER_USER",
                        SNOWFLAKE_PRIVATE_KEY_FILE=str(key))
         text = (EXAMPLES / "mixpanel_pipelines/snowflake.sql").read_text()
         tables = '"ANALYTICS"."RAW".'
-        for name in ("MP_MASTER_EVENT", "MP_PEOPLE_DATA_VIEW"):
+        for name in ("MP_MASTER_EVENT", "MP_PEOPLE_DATA_VIEW", "MP_IDENTITY_MAPPINGS_DATA_VIEW"):
             text = text.replace(f"VIEW {name}", f"VIEW {tables}{name}")
-        for name in ("EVENTS", "USERS"):
+        for name in ("EVENTS", "USERS", "IDENTITIES"):
             text = text.replace(f"FROM {name}", f"FROM {tables}{name}")
         for statement in text.split(";\n"):
             if "CREATE" in statement:
@@ -124,6 +141,7 @@ class PagesTest(ExportTest):
         self.assertEqual(front.database.query(f"SELECT COUNT(EVENT_NAME), COUNT(TIME) FROM {tables}MP_MASTER_EVENT"),
                          [(100, 100)])
         self.assertEqual(front.database.query(f"SELECT COUNT(*) FROM {tables}MP_PEOPLE_DATA_VIEW"), [(3,)])
+        self.assertEqual(front.database.query(f"SELECT * FROM {tables}MP_IDENTITY_MAPPINGS_DATA_VIEW"), [("device-1", "user-1")])
 
 
 if __name__ == "__main__":
