@@ -155,6 +155,9 @@ class Database:
         sql = re.sub(r"CURRENT_ROLE\(\)", f"'{context.get('role') or 'PUBLIC'}'", sql)
         sql = re.sub(r"CURRENT_VERSION\(\)", "'9.38.1'", sql)
         sql = re.sub(r"\bDATETIME_PRECISION\b", "9", sql)  # fakesnow does not keep it
+        # fakesnow ignores formats.
+        sql = re.sub(r"""TO_VARCHAR\((\w+), 'YYYY-MM-DD"T"HH24:MI:SS\.FF6"Z"'\)""",
+                     r"STRFTIME(\1, '%Y-%m-%dT%H:%M:%S.%fZ')", sql)
         try:
             if bindings:
                 values = iter(bindings)

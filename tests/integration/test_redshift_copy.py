@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import sys
+import threading
 import time
 import unittest
 
@@ -17,6 +18,7 @@ from redshift_events import UNAVAILABLE, RedshiftEventsTest
 
 if redshift_front.AVAILABLE:
     import redshift_copy
+    import redshift_sql
 
 FILES = int(os.environ.get("MILLRACE_TEST_FILES", "100"))
 ROWS = 20_000 if SANITIZED else 100_000
@@ -71,23 +73,36 @@ class CopyTest(RedshiftEventsTest):
 
     def test_a_lost_record_of_commits_stops_the_import_while_one_is_open(self):
         self.create()
-        first = self.events(100, "--format", "ndjson")
-        self.load(first)
-        folder = self.folder / "second"
-        self.write_ndjson("second/rows.ndjson", [{"n": n} for n in range(100)])
-        (folder / "sources.json").write_text(json.dumps([{
-            "config_id": "second", "source_prefix": str(folder), "mixpanel_event_name": "e",
-            "field_mappings": [{"source_field": "*", "mixpanel_field": "*"}]}]))
-        readable = self.front.bucket  # the commit is announced and not made
-        self.front.bucket = redshift_copy.Bucket(self.s3.url, "test-key", "another secret")
-        code, out, err = self.run_program(*self.command(folder, "--quiet"))
-        self.assertNotEqual(code, 0, out + err)
+        self.load(self.events(100, "--format", "ndjson"))
+        copying, killed = threading.Event(), threading.Event()
+
+        class Unreadable:
+            @staticmethod
+            def read(uri):
+                copying.set()
+                killed.wait(60)
+                raise redshift_sql.Failed(f"ERROR: internal error while {uri} is read")
+        readable, self.front.bucket = self.front.bucket, Unreadable
+        # The commit of one process is announced and not made, and another one begins with other rows.
+        process = self.start(*self.command(self.more_events("killed"), "--quiet"))
+        self.wait_until(copying.is_set, process)
+        self.assertTrue(self.kill_after(process, 0))
+        killed.set()
         self.front.bucket = readable
         self.server.query("DROP TABLE millrace_events_commits")
-        code, out, err = self.run_program(*self.command(folder, "--quiet"))
-        self.assertNotEqual(code, 0)
+        code, out, err = self.run_program(*self.command(self.more_events("another"), "--quiet"))
+        self.assertNotEqual(code, 0, out + err)
         self.assertIn("the record of commits of public.events is gone", out + err)
+        self.assertIn("which is open in the ledger", out + err)
         self.assertEqual(self.count(), 100)
+
+    def more_events(self, name):
+        """A folder with rows of its own."""
+        self.write_ndjson(f"{name}/rows.ndjson", [{"n": n, "time": 1796008365 + n} for n in range(100)])
+        config = [{"config_id": name, "source_prefix": str(self.folder / name), "mixpanel_event_name": "e",
+                   "field_mappings": [{"source_field": "*", "mixpanel_field": "*"}]}]
+        (self.folder / name / "sources.json").write_text(json.dumps(config))
+        return self.folder / name
 
     def test_killed_while_the_service_has_faults(self):
         folder = self.events(ROWS, "--format", "ndjson", "--files", "3")
