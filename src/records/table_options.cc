@@ -40,7 +40,9 @@ absl::StatusOr<TableNames> TakeTableNames(UriQuery& query, const NameRule& rule)
   ASSIGN_OR_RETURN(TableNames names, TakeTableNames(query));
   std::set<std::string> known;
   for (auto& [type, name] : names) {
-    ASSIGN_OR_RETURN(name, rule(name));
+    absl::StatusOr<std::string> named = rule(name);
+    RETURN_IF_ERROR(Annotate(named.status(), StrCat("the table of ", PluralOf(type))));
+    name = *std::move(named);
     if (known.insert(name).second) continue;
     return absl::InvalidArgumentError(StrCat("table ", name, " is named twice"));
   }

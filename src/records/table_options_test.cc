@@ -45,7 +45,8 @@ TEST(TakeTableNames, WhatDoesNotGoTogether) {
   EXPECT_THAT(ToStd(Take("db://h?table=t&events=u").status().message()), HasSubstr("name one"));
   EXPECT_THAT(ToStd(Take("db://h?users=t&groups=T").status().message()),
               HasSubstr("table t is named twice"));
-  EXPECT_THAT(ToStd(Take("db://h?users=").status().message()), HasSubstr("has no name"));
+  EXPECT_THAT(ToStd(Take("db://h?users=").status().message()),
+              HasSubstr("the table of users: a table has no name"));
 }
 
 TEST(TakeViews, IsTrueUnlessItIsFalse) {

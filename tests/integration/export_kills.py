@@ -30,10 +30,14 @@ class ExportKillTest(ExportTest):
         command = self.export_command(sandbox, "--time-zone", self.zone or "utc", *flags)
         killed, delivering, runs = 0, 0, 0
         while killed < kills or delivering < kills // 4:
-            killed += self.kill_after(self.start(*command), self.randomness.uniform(0, longest))
+            was_killed = self.kill_after(self.start(*command), self.randomness.uniform(0, longest))
+            killed += was_killed
             is_delivering = any((self.state / "export").rglob("*.pending"))
             delivering += is_delivering
-            longest *= 1 if is_delivering else 1.1  # a busy machine gets that far later
+            if not was_killed:
+                longest /= 1.1
+            elif not is_delivering:
+                longest *= 1.1  # a busy machine gets that far later
             runs += 1
             self.assertLess(runs, 20 * kills, f"{killed} kills, {delivering} on the way")
             late = [self.some_event() for _ in range(ROWS // 50)]

@@ -80,7 +80,9 @@ TEST(TableSpec, WhatBigqueryDoesNotTakeIsRefused) {
   EXPECT_THAT(ErrorOf("bigquery:///d"), HasSubstr("a project is its id"));
   EXPECT_THAT(ErrorOf("bigquery://p/my-data"), HasSubstr("a dataset has letters, digits and _"));
   EXPECT_THAT(ErrorOf("bigquery://p/d/t"), HasSubstr("a dataset has letters, digits and _"));
-  EXPECT_THAT(ErrorOf("bigquery://p/d?table=a.b"), HasSubstr("not 'a.b'"));
+  EXPECT_THAT(
+      ErrorOf("bigquery://p/d?table=a.b"),
+      HasSubstr("the table of events: a table has letters, digits, _ and - only, not 'a.b'"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?events=a&table=b"), HasSubstr("name one"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?events=a&users=a"), HasSubstr("a is named twice"));
   EXPECT_THAT(ErrorOf("bigquery://p/d?columns=Event"),
