@@ -39,6 +39,8 @@ BEFORE = {
 }
 AFTER = ("lost",)  # executed, and the connection ends without an answer
 SLOW = "slow"  # answered with 202 first
+# Requests after one whose token had expired by chance, which meet no other: no service refuses the token that replaces it.
+FRESH_REQUESTS = 50
 
 
 class Refused(Exception):
@@ -56,6 +58,7 @@ class Faults:
         self.rates = {}  # name: probability
         self.met = collections.Counter()
         self._next = collections.deque()
+        self._fresh = 0  # requests until a token may expire again
         self._random = random.Random(seed)
         self._lock = threading.Lock()
 
@@ -76,10 +79,13 @@ class Faults:
             if self._next:
                 name = self._next.popleft()
             else:
+                self._fresh = max(0, self._fresh - 1)
                 for candidate, rate in self.rates.items():
-                    if self._random.random() < rate:
+                    if self._random.random() < rate and not (candidate == "expired" and self._fresh):
                         name = candidate
                         break
+                if name == "expired":
+                    self._fresh = FRESH_REQUESTS
             if name:
                 self.met[name] += 1
             return name
