@@ -18,8 +18,6 @@ namespace millrace::snowflake {
 namespace {
 
 constexpr size_t kMaxClients = 4;
-// Configs that deliver one object at a time.
-constexpr int kMaxChannels = 8;
 constexpr absl::Duration kUncommittedPoll = absl::Seconds(1);
 constexpr absl::Duration kLookAround = absl::Milliseconds(100);
 constexpr absl::Duration kMaxWaitForRoom = absl::Seconds(30);
@@ -34,20 +32,10 @@ absl::Status NotOurs(const Channel& channel) {
 }
 
 // To append would reset what the other process knows of its rows.
-std::string TakenOver(const Channel& channel) {
-  return StrCat("another process has begun to deliver ", channel.object,
-                " with another configuration to channel ", channel.name, " at the same moment");
-}
-
-bool IsOf(const std::optional<OffsetToken>& token, std::string_view config) {
-  return token && token->config == config;
-}
-
-// Of an object and all its configs.
-std::string FirstChannelName(const LedgerKey& object) {
-  return StrCat("MILLRACE_", absl::AsciiStrToUpper(ToHex(HashBytes(StrCat(
-                                 object.object.size(), ":", object.object, object.version.size(),
-                                 ":", object.version, object.destination)))));
+absl::Status TakenOver(const Channel& channel) {
+  return absl::FailedPreconditionError(
+      StrCat("another process delivers ", channel.object, " with another configuration to channel ",
+             channel.name, ": let it finish before this one runs again"));
 }
 
 // Snowflake counts rows that it could not store, and stores the others.
@@ -66,11 +54,10 @@ absl::Status RowsAreMissing(const Channel& channel, const ChannelStatus& status)
 
 }  // namespace
 
-std::vector<std::string> ChannelNames(const LedgerKey& object) {
-  const std::string first = FirstChannelName(object);
-  std::vector<std::string> names = {first};
-  for (int n = 2; n <= kMaxChannels; ++n) names.push_back(StrCat(first, "_", n));
-  return names;
+std::string ChannelName(const LedgerKey& object) {
+  return StrCat("MILLRACE_", absl::AsciiStrToUpper(ToHex(HashBytes(StrCat(
+                                 object.object.size(), ":", object.object, object.version.size(),
+                                 ":", object.version, object.destination)))));
 }
 
 StreamingChannels::StreamingChannels(std::string checks,
@@ -109,92 +96,37 @@ StreamingChannels::~StreamingChannels() {
 
 std::shared_ptr<Channel> StreamingChannels::Find(const LedgerKey& object) {
   absl::MutexLock lock(&mutex_);
-  const auto found = channels_.find({FirstChannelName(object), ShortHash(object.config)});
+  const auto found = channels_.find(ChannelName(object));
   return found == channels_.end() ? nullptr : found->second;
 }
 
-absl::Status StreamingChannels::AwaitRoom(const std::stop_token& stop) {
+absl::Status StreamingChannels::AwaitRoom(const std::string& name, const std::stop_token& stop) {
   const absl::Duration until = clock_.Elapsed() + kMaxWaitForRoom;
   const auto may_open = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return channels_.size() + delivered_.size() < options_.max_open;
+    return dropping_ != name && channels_.size() + delivered_.size() < options_.max_open;
   };
   absl::MutexLock lock(&mutex_);
   while (!may_open()) {
     if (stop.stop_requested()) return StopRequested();
     // Other processes may drop theirs, and the limit may be higher than it usually is.
-    if (clock_.Elapsed() > until) break;
+    if (clock_.Elapsed() > until && dropping_ != name) break;
     mutex_.AwaitWithTimeout(absl::Condition(&may_open), kLookAround);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<PipeClient::Opened> StreamingChannels::Open(const std::string& channel,
+absl::StatusOr<PipeClient::Opened> StreamingChannels::Open(const Channel& channel,
                                                            PipeClient& client,
                                                            const std::stop_token& stop) {
   const absl::Duration until = clock_.Elapsed() + options_.uncommitted_timeout;
   for (;;) {
     absl::StatusOr<PipeClient::Opened> opened =
-        client.Open(channel, /*discard=*/false, /*offset_token=*/"", stop);
+        client.Open(channel.name, /*discard=*/false, /*offset_token=*/"", stop);
     if (opened.ok() || client.error().code != kUncommitted) return opened;
     if (clock_.Elapsed() >= until) break;
     if (!clock_.SleepFor(kUncommittedPoll, stop)) return StopRequested();
   }
-  return client.Open(channel, /*discard=*/true, /*offset_token=*/"", stop);
-}
-
-absl::StatusOr<std::vector<std::string>> StreamingChannels::FindUsable(
-    const LedgerKey& object, PipeClient& client, const std::stop_token& stop) {
-  const std::string config = ShortHash(object.config);
-  std::vector<std::string> names = ChannelNames(object);
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const auto& [key, channel] : channels_) std::erase(names, channel->name);
-  }
-  ASSIGN_OR_RETURN(const auto statuses, client.Statuses(names, stop));
-  for (const auto& [name, status] : statuses) {
-    if (IsOf(ParseOffsetToken(status.committed), config)) return std::vector<std::string>{name};
-  }
-  std::vector<std::string> unused;
-  for (const std::string& name : names) {
-    if (const auto status = statuses.find(name); status != statuses.end()) {
-      if (!status->second.committed.empty()) continue;
-      // Rows of a process that was killed may be on their way.
-      ASSIGN_OR_RETURN(const PipeClient::Opened opened, Open(name, client, stop));
-      const std::string& token = opened.status.committed;
-      if (IsOf(ParseOffsetToken(token), config)) return std::vector<std::string>{name};
-      if (!token.empty()) continue;
-    }
-    unused.push_back(name);
-  }
-  return unused;
-}
-
-absl::StatusOr<std::shared_ptr<Channel>> StreamingChannels::Choose(const LedgerKey& object,
-                                                                   PipeClient& client,
-                                                                   const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> usable, FindUsable(object, client, stop));
-  const ObjectConfig key = {FirstChannelName(object), ShortHash(object.config)};
-  absl::MutexLock lock(&mutex_);
-  for (const std::string& name : usable) {
-    const bool is_used = std::any_of(channels_.begin(), channels_.end(), [&](const auto& other) {
-      return other.second->name == name && other.first != key;
-    });
-    if (is_used) continue;
-    const auto is_dropped = [&]()
-                                ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return dropping_ != name; };
-    while (!is_dropped()) {
-      if (stop.stop_requested()) return StopRequested();
-      mutex_.AwaitWithTimeout(absl::Condition(&is_dropped), kLookAround);
-    }
-    std::erase(delivered_, name);
-    std::shared_ptr<Channel>& made = channels_[key];
-    if (made == nullptr) made = std::make_shared<Channel>(name, object.object);
-    return made;
-  }
-  return absl::FailedPreconditionError(StrCat(
-      object.object, " was begun with ", kMaxChannels,
-      " other configurations, none of which has delivered it: finish one of them, or send all rows "
-      "of the object again with --force"));
+  return client.Open(channel.name, /*discard=*/true, /*offset_token=*/"", stop);
 }
 
 absl::StatusOr<RowRanges> StreamingChannels::Claim(const LedgerKey& object,
@@ -204,28 +136,28 @@ absl::StatusOr<RowRanges> StreamingChannels::Claim(const LedgerKey& object,
   if (prepare_ != nullptr) RETURN_IF_ERROR(prepare_(stop));
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
+  const std::string name = ChannelName(object);
   std::shared_ptr<Channel> channel = Find(object);
   if (channel == nullptr) {
-    RETURN_IF_ERROR(AwaitRoom(stop));
-    ASSIGN_OR_RETURN(channel, Choose(object, **client, stop));
+    RETURN_IF_ERROR(AwaitRoom(name, stop));
+    absl::MutexLock lock(&mutex_);
+    std::erase(delivered_, name);
+    std::shared_ptr<Channel>& made = channels_[name];
+    if (made == nullptr) made = std::make_shared<Channel>(name, object.object);
+    channel = made;
   }
   absl::MutexLock turn(&channel->turn);
   channel->writer = writer;
   channel->must_reopen = true;
   std::string config = ShortHash(object.config);
-  ASSIGN_OR_RETURN(PipeClient::Opened opened, Open(channel->name, **client, stop));
+  ASSIGN_OR_RETURN(PipeClient::Opened opened, Open(*channel, **client, stop));
   if (opened.status.error_rows > 0) return RowsAreMissing(*channel, opened.status);
   OffsetToken token;
   if (!opened.status.committed.empty()) {
     std::optional<OffsetToken> parsed = ParseOffsetToken(opened.status.committed);
     if (!parsed) return NotOurs(*channel);
-    if (!IsOf(parsed, config)) {
-      // Another process has taken it meanwhile: the next claim looks for another one.
-      absl::MutexLock lock(&mutex_);
-      std::erase_if(channels_, [&](const auto& one) { return one.second == channel; });
-      return absl::UnavailableError(TakenOver(*channel));
-    }
-    token = *std::move(parsed);
+    // As if they were of another object, like in a ledger.
+    if (parsed->config == config) token = *std::move(parsed);
   }
   if (token.all_valid && token.checks != checks_) {
     return absl::FailedPreconditionError(StrCat(
@@ -246,16 +178,14 @@ absl::StatusOr<RowRanges> StreamingChannels::Claim(const LedgerKey& object,
 
 absl::Status StreamingChannels::Reopen(Channel& channel, PipeClient& client,
                                        const std::stop_token& stop) {
-  ASSIGN_OR_RETURN(PipeClient::Opened opened, Open(channel.name, client, stop));
+  ASSIGN_OR_RETURN(PipeClient::Opened opened, Open(channel, client, stop));
   if (opened.status.error_rows > 0) return RowsAreMissing(channel, opened.status);
   std::string config = channel.config();
   RowRanges there;
   if (!opened.status.committed.empty()) {
     std::optional<OffsetToken> token = ParseOffsetToken(opened.status.committed);
     if (!token) return NotOurs(channel);
-    if (!IsOf(token, config)) {
-      return absl::FailedPreconditionError(StrCat(TakenOver(channel), ": run again"));
-    }
+    if (token->config != config) return TakenOver(channel);
     there = std::move(token->rows);
   }
   const RowRanges known = channel.committed();
@@ -285,32 +215,20 @@ absl::Status StreamingChannels::Forget(const LedgerKey& object, std::stop_token 
   if (stop.stop_requested()) return StopRequested();
   const auto client = clients_.Borrow(stop);
   if (!client) return StopRequested();
-  const std::string first = FirstChannelName(object);
-  std::vector<std::shared_ptr<Channel>> open;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const auto& [key, channel] : channels_) {
-      if (key.first == first) open.push_back(channel);
-    }
-  }
-  for (const std::shared_ptr<Channel>& channel : open) {
+  const std::string name = ChannelName(object);
+  const std::shared_ptr<Channel> channel = Find(object);
+  if (channel != nullptr) {
     absl::MutexLock turn(&channel->turn);
     channel->writer.clear();
     channel->Invalidate(absl::AbortedError(StrCat("rows of ", object.object, " were forgotten")));
   }
-  const std::vector<std::string> names = ChannelNames(object);
   {
     absl::MutexLock lock(&mutex_);
-    for (const std::string& name : names) std::erase(delivered_, name);
-    std::erase_if(channels_, [&](const auto& one) { return one.first.first == first; });
+    std::erase(delivered_, name);
+    channels_.erase(name);
   }
-  const std::string what = StrCat("forgetting ", object.object);
-  const auto statuses = (*client)->Statuses(names, stop);
-  RETURN_IF_ERROR(Annotate(statuses.status(), what));
-  for (const auto& [name, status] : *statuses) {
-    RETURN_IF_ERROR(Annotate((*client)->Drop(name, /*discard=*/true, stop), what));
-  }
-  return absl::OkStatus();
+  return Annotate((*client)->Drop(name, /*discard=*/true, stop),
+                  StrCat("forgetting ", object.object));
 }
 
 void StreamingChannels::Release(const LedgerKey& object, const std::string& writer,
@@ -323,9 +241,9 @@ void StreamingChannels::Release(const LedgerKey& object, const std::string& writ
     channel->writer.clear();
   }
   absl::MutexLock lock(&mutex_);
-  const size_t erased =
-      std::erase_if(channels_, [&](const auto& one) { return one.second == channel; });
-  if (erased == 0) return;
+  const auto found = channels_.find(channel->name);
+  if (found == channels_.end() || found->second != channel) return;
+  channels_.erase(found);
   if (!delivered || closing_) return;
   delivered_.push_back(channel->name);
   if (dropper_.joinable()) return;

@@ -1,5 +1,5 @@
-// The channels of a pipe as the cursor of a destination: one for each object and config, whose
-// offset token says which rows of the object are there.
+// The channels of a pipe as the cursor of a destination: one for each object, whose offset token
+// says which of its rows are there.
 #ifndef MILLRACE_CONNECTORS_SNOWFLAKE_STREAMING_CHANNELS_H_
 #define MILLRACE_CONNECTORS_SNOWFLAKE_STREAMING_CHANNELS_H_
 
@@ -11,8 +11,6 @@
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <utility>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -42,8 +40,7 @@ struct ChannelsOptions {
   absl::Duration drop_grace = absl::Seconds(10);
 };
 
-// Thread-safe. A claim opens the channel of the object that has a token of its config, or one that
-// no config uses, and whoever appends to it next in another
+// Thread-safe. A claim opens the channel of the object, and whoever appends to it next in another
 // process is told to open it again. So whoever appends knows all rows that are there, and none is
 // there twice even if two processes append; which of them continues, the ledger decides. Channels
 // of delivered objects are dropped by a thread of its own.
@@ -85,17 +82,9 @@ class StreamingChannels final : public DeliveryCursor {
                      const std::stop_token& stop);
 
  private:
-  using ObjectConfig = std::pair<std::string, std::string>;  // the first name, ShortHash(config)
-
-  absl::StatusOr<PipeClient::Opened> Open(const std::string& channel, PipeClient& client,
+  absl::StatusOr<PipeClient::Opened> Open(const Channel& channel, PipeClient& client,
                                           const std::stop_token& stop);
-  absl::Status AwaitRoom(const std::stop_token& stop);
-  // Of the channels that this process has not claimed: that of the object's config, or if there is
-  // none, those that no config uses.
-  absl::StatusOr<std::vector<std::string>> FindUsable(const LedgerKey& object, PipeClient& client,
-                                                      const std::stop_token& stop);
-  absl::StatusOr<std::shared_ptr<Channel>> Choose(const LedgerKey& object, PipeClient& client,
-                                                  const std::stop_token& stop);
+  absl::Status AwaitRoom(const std::string& name, const std::stop_token& stop);
   absl::Status Poll(PipeClient& client, const std::stop_token& stop);
   static void Learn(Channel& channel, const ChannelStatus& status);
   bool StartPoll();
@@ -113,7 +102,7 @@ class StreamingChannels final : public DeliveryCursor {
   Pool<PipeClient> clients_;
 
   absl::Mutex mutex_;
-  std::map<ObjectConfig, std::shared_ptr<Channel>> channels_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<Channel>> channels_ ABSL_GUARDED_BY(mutex_);
   // Those whose rows are awaited, and by how many threads.
   std::map<std::shared_ptr<Channel>, int> awaited_ ABSL_GUARDED_BY(mutex_);
   bool polling_ ABSL_GUARDED_BY(mutex_) = false;
@@ -124,9 +113,8 @@ class StreamingChannels final : public DeliveryCursor {
   std::thread dropper_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Of the channels that an object may have, one for each config that has begun to deliver it. They
-// do not name configs, so that those of all configs can be forgotten.
-std::vector<std::string> ChannelNames(const LedgerKey& object);
+// The name of the channel of an object, whatever its config.
+std::string ChannelName(const LedgerKey& object);
 
 }  // namespace millrace::snowflake
 

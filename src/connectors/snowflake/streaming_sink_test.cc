@@ -236,146 +236,26 @@ TEST_F(StreamingTest, AClaimDiscardsWhatIsNeverCommitted) {
   ExpectEachOnce(5);
 }
 
-// Configs whose rows of one object take turns, in one process and in others.
-TEST_F(StreamingTest, ConfigsInTurnSendNothingAgain) {
-  Rows rows = Make(0, 3);
-  Rows other = Make(10, 12);
-  other.object.config = "other";
-  Claim(process_, rows);
-  Claim(process_, other);
-  const auto sink = process_.NewSink();
-  ASSERT_TRUE(Write(*sink, rows).durable());
-  ASSERT_TRUE(Write(*sink, other).durable());
-  for (const char* writer : {"second/1", "third/1"}) {
-    Process next(service_);
-    rows.writer = other.writer = writer;
-    EXPECT_THAT(Claim(next, other), ElementsAre(std::pair(10u, 12u)));
-    EXPECT_THAT(Claim(next, rows), ElementsAre(std::pair(0u, 3u)));
-    const auto next_sink = next.NewSink();
-    ASSERT_TRUE(Write(*next_sink, other).durable());
-    ASSERT_TRUE(Write(*next_sink, rows).durable());
-  }
-  for (const auto& [id, count] : service_.Rows()) EXPECT_EQ(count, 1) << id;
-  const std::vector<std::string> names = ChannelNames(rows.object);
-  EXPECT_THAT(service_.Tokens(),
-              ElementsAre(testing::Pair(names[0], StrCat("m1.", ShortHash("c"), ".0-3")),
-                          testing::Pair(names[1], StrCat("m1.", ShortHash("other"), ".10-12"))));
-}
-
-// The channel of one config goes when its object is delivered, and that of the other stays.
-TEST_F(StreamingTest, ADeliveredConfigLeavesTheChannelOfAnother) {
-  Rows rows = Make(0, 3);
-  Rows other = Make(0, 2);
-  other.object.config = "other";
-  {
-    Process both(service_);
-    Claim(both, rows);
-    Claim(both, other);
-    const auto sink = both.NewSink();
-    ASSERT_TRUE(Write(*sink, rows).durable());
-    ASSERT_TRUE(Write(*sink, other).durable());
-    both.channels().Release(rows.object, rows.writer, /*delivered=*/true);
-  }
-  EXPECT_EQ(service_.Tokens().size(), 1u);
-  Rows third = Make(0, 1);
-  third.object.config = "third";
-  EXPECT_THAT(Claim(process_, third), ElementsAre());
-  EXPECT_THAT(Claim(process_, other), ElementsAre(std::pair(0u, 2u)));
-  ASSERT_TRUE(process_.channels().Forget(rows.object, {}).ok());
-  EXPECT_THAT(service_.Tokens(), testing::IsEmpty());
-}
-
-// Two processes of different configs that begin an object together: one of them takes another
-// channel or is told to run again, and neither resets what the other one knows.
-TEST_F(StreamingTest, AChannelThatAnotherConfigHasTakenIsNotReset) {
+// Two processes of different configurations: the one whose channel was taken over stops, and does
+// not discard what the other one knows.
+TEST_F(StreamingTest, AChannelThatAnotherConfigHasTakenOverIsNotReset) {
   Process other(service_);
   Rows rows = Make(0, 2);
   Claim(process_, rows);
+  const auto sink = process_.NewSink();
+  ASSERT_TRUE(Write(*sink, rows).durable());
   Rows changed = Make(0, 3);
   changed.object.config = "changed";
   changed.writer = "other/1";
   Claim(other, changed);
   ASSERT_TRUE(Write(*other.NewSink(), changed).durable());
-  const auto sink = process_.NewSink();
-  WriteResult result = Write(*sink, rows);
-  if (result.retryable()) result = Write(*sink, rows);
+  const Rows more = Make(2, 4);
+  WriteResult result = Write(*sink, more);
+  if (result.retryable()) result = Write(*sink, more);
   EXPECT_FALSE(result.durable() || result.retryable());
   EXPECT_THAT(ToStd(result.status().message()), HasSubstr("another configuration"));
   EXPECT_EQ(service_.Tokens().begin()->second, StrCat("m1.", ShortHash("changed"), ".0-3"));
   EXPECT_THAT(Claim(other, changed), ElementsAre(std::pair(0u, 3u)));
-
-  // A claim of a channel that is known and now has another config's token.
-  const auto claimed = process_.channels().Claim(rows.object, rows.writer, {});
-  EXPECT_TRUE(absl::IsUnavailable(claimed.status())) << claimed.status();
-  EXPECT_THAT(Claim(process_, rows), ElementsAre());
-  ASSERT_TRUE(Write(*sink, rows).durable());
-  EXPECT_EQ(service_.Tokens().size(), 2u);
-}
-
-TEST_F(StreamingTest, RowsOnTheirWayInTheSecondChannelAreFound) {
-  ChannelsOptions options;
-  options.commit_timeout = absl::Seconds(1);
-  Rows first = Make(0, 1);
-  first.object.config = "first";
-  Claim(process_, first);
-  ASSERT_TRUE(Write(*process_.NewSink(), first).durable());
-  service_.CommitAfter(FakeStreaming::kNever);
-  Rows rows = Make(10, 15);
-  {
-    Process killed(service_, options);
-    Claim(killed, rows);
-    EXPECT_TRUE(Write(*killed.NewSink(), rows).retryable());
-  }
-  ASSERT_EQ(service_.Tokens().size(), 2u);
-  service_.CommitAfter(3);
-  rows.writer = "w/2";
-  Process next(service_);
-  EXPECT_THAT(Claim(next, rows), ElementsAre(std::pair(10u, 15u)));
-}
-
-TEST_F(StreamingTest, TooManyConfigsOfAnObjectStopTheClaim) {
-  Rows rows = Make(0, 1);
-  const size_t max = ChannelNames(rows.object).size();
-  for (size_t n = 0; n < max; ++n) {
-    rows.object.config = StrCat("config ", n);
-    Process process(service_);
-    Claim(process, rows);
-    ASSERT_TRUE(Write(*process.NewSink(), rows).durable());
-  }
-  rows.object.config = "one more";
-  const auto claimed = process_.channels().Claim(rows.object, rows.writer, {});
-  EXPECT_TRUE(absl::IsFailedPrecondition(claimed.status())) << claimed.status();
-  EXPECT_THAT(ToStd(claimed.status().message()), HasSubstr("8 other configurations"));
-  ASSERT_TRUE(process_.channels().Forget(rows.object, {}).ok());
-  EXPECT_THAT(Claim(process_, rows), ElementsAre());
-}
-
-// Channels that killed processes leave of objects that they had begun.
-TEST_F(StreamingTest, ChannelsOfKilledProcessesAreUsedAgain) {
-  const auto claim_all = [&](Process& process, int kill) {
-    const auto sink = process.NewSink();
-    for (int object = 0; object < 20; ++object) {
-      Rows rows = Make(object, object + 1);
-      rows.object.object = StrCat(object);
-      rows.writer = StrCat("w/", kill);
-      if (Claim(process, rows).empty()) {
-        ASSERT_TRUE(Write(*sink, rows).durable());
-      }
-      if (kill < 10) continue;
-      process.channels().Release(rows.object, rows.writer, /*delivered=*/true);
-    }
-  };
-  for (int kill = 0; kill < 10; ++kill) {
-    Process killed(service_);
-    claim_all(killed, kill);
-    EXPECT_EQ(service_.Tokens().size(), 20u);
-  }
-  {
-    Process last(service_);
-    claim_all(last, 10);
-  }
-  EXPECT_THAT(service_.Tokens(), testing::IsEmpty());
-  for (const auto& [id, count] : service_.Rows()) EXPECT_EQ(count, 1) << id;
 }
 
 // A batch of two objects: the first is stored before a retry, the second is refused after it.
@@ -518,7 +398,7 @@ TEST_F(StreamingTest, StatusesThatFailAreAskedAgain) {
   Claim(process_, rows);
   Fail(Kind::kStatus, {.status = 503, .body = R"("ERR_GENERAL_EXCEPTION_RETRY_REQUEST")"}, 3);
   EXPECT_TRUE(Write(*process_.NewSink(), rows).durable());
-  EXPECT_EQ(service_.requests(Kind::kStatus), 6);  // one of them by the claim
+  EXPECT_EQ(service_.requests(Kind::kStatus), 5);
   ExpectEachOnce(3);
 }
 
@@ -546,7 +426,7 @@ TEST_F(StreamingTest, AChannelWithAFatalStatusIsReopened) {
   Rows rows = Make(0, 3);
   Claim(process_, rows);
   service_.CommitAfter(FakeStreaming::kNever);
-  const std::string name = ChannelNames(rows.object)[0];
+  const std::string name = ChannelName(rows.object);
   service_.SetStatusCode(name, "ERR_CHANNEL_MUST_BE_REOPENED");
   const auto sink = process_.NewSink();
   EXPECT_TRUE(Write(*sink, rows).retryable());
@@ -559,7 +439,7 @@ TEST_F(StreamingTest, ADroppedTableStopsTheRun) {
   Rows rows = Make(0, 3);
   Claim(process_, rows);
   service_.CommitAfter(FakeStreaming::kNever);
-  service_.SetStatusCode(ChannelNames(rows.object)[0], "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED");
+  service_.SetStatusCode(ChannelName(rows.object), "ERR_TABLE_DOES_NOT_EXIST_NOT_AUTHORIZED");
   const WriteResult failed = Write(*process_.NewSink(), rows);
   EXPECT_FALSE(failed.durable() || failed.retryable());
   EXPECT_TRUE(absl::IsNotFound(failed.status())) << failed.status();
