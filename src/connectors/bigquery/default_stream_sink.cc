@@ -26,8 +26,10 @@ class DefaultStreamSink final : public Sink {
       return may_pass ? WriteResult::Retry(ready) : WriteResult::Stop(ready);
     }
     const BatchIdentity identity = BatchIdentity::Of(batch);
-    if (in_progress_ != identity) {
-      version_ = parts_.version ? parts_.version() : parts_.clock.Now();
+    const absl::Time version = parts_.version ? parts_.version() : parts_.clock.Now();
+    const bool is_outdated = parts_.version && version != version_;
+    if (in_progress_ != identity || is_outdated) {
+      version_ = version;
       batch_.Encode(batch, spans, version_);
       in_progress_ = identity;
       has_stored_ = false;

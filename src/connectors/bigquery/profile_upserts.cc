@@ -43,10 +43,12 @@ class ProfileUpserts final : public Replacement {
     parts_.table.Reset();
     RETURN_IF_ERROR(parts_.table.Ensure(stop));
     ASSIGN_OR_RETURN(const absl::Time newest, FindNewest(stop));
+    // Also if the clock was set back since the last snapshot.
+    const absl::Time at = std::max(parts_.clock.Now(), newest + absl::Microseconds(1));
+    ASSIGN_OR_RETURN(const absl::Time version, parts_.target.TakeVersion(at, stop));
     absl::MutexLock lock(&mutex_);
     writer_ = writer;
-    // Also if the clock was set back since the last snapshot.
-    version_ = std::max(parts_.clock.Now(), newest + absl::Microseconds(1));
+    version_ = version;
     return RowRanges();
   }
 
@@ -75,7 +77,7 @@ class ProfileUpserts final : public Replacement {
       Log(Severity::kInfo, "deleted profiles that are no longer there",
           {{"table", parts_.target.name()}, {"profiles", StrCat(deleted)}});
     }
-    return absl::OkStatus();
+    return CheckVersion(stop);
   }
 
   bool IsHeldBy(const std::string& writer) {
@@ -109,17 +111,28 @@ class ProfileUpserts final : public Replacement {
     return absl::PermissionDeniedError(Explained(ToStd(status.message())));
   }
 
+  // Aborted: another run has claimed the table meanwhile. FailedPrecondition: it is another table.
+  absl::Status CheckVersion(const std::stop_token& stop) {
+    ASSIGN_OR_RETURN(const absl::Time last, parts_.target.LastVersion(stop));
+    if (last == version()) return absl::OkStatus();
+    if (last > version()) return absl::AbortedError("another run has begun a snapshot");
+    return absl::FailedPreconditionError(
+        StrCat(parts_.target.name(), " was deleted and created while the snapshot was written"));
+  }
+
   // The latest version in the table. FailedPrecondition: it has rows that are no snapshot.
   absl::StatusOr<absl::Time> FindNewest(const std::stop_token& stop) {
     constexpr char kIsOther[] = "operation IS NULL OR operation != '$set' OR insert_time IS NULL";
     uint64_t repeated = 0, others = 0;
     int64_t newest = 0;
+    int rows_read = 0;
     RETURN_IF_ERROR(Query(
         StrCat("SELECT COUNTIF(row_count > 1), COUNTIF(others > 0), MAX(newest) FROM (SELECT ",
                "COUNT(*) AS row_count, COUNTIF(", kIsOther,
                ") AS others, MAX(UNIX_MICROS(insert_time)) AS newest FROM `", parts_.target.name(),
                "` GROUP BY ", key_list_, ")"),
         3, stop, [&](const std::vector<QueryRow>& rows) {
+          rows_read += static_cast<int>(rows.size());
           const QueryRow& row = rows.front();
           const bool is_good = row[0] && absl::SimpleAtoi(*row[0], &repeated) && row[1] &&
                                absl::SimpleAtoi(*row[1], &others) &&
@@ -127,6 +140,7 @@ class ProfileUpserts final : public Replacement {
           return is_good ? absl::OkStatus()
                          : absl::UnavailableError("the response is no result of the query");
         }));
+    if (rows_read != 1) return absl::UnavailableError("the response is no result of the query");
     if (repeated == 0 && others == 0) return absl::FromUnixMicros(newest);
     return absl::FailedPreconditionError(
         StrCat(parts_.target.name(), " has rows that are no whole profiles: ",

@@ -73,7 +73,7 @@ class ProfileUpsertsTest : public testing::Test {
   const std::string resource_ = "projects/p/datasets/d/tables/t";
   const LedgerKey object_{.object = "snapshot", .version = "1", .config = "c", .destination = "d"};
   const TableForm form_;
-  FakeClock clock_{kNow};
+  FakeClock clock_{kNow + absl::Nanoseconds(123)};
   FakeStorage storage_;
   Connection connection_{storage_.options()};
   Traffic traffic_;
@@ -161,6 +161,41 @@ TEST_F(ProfileUpsertsTest, AVersionIsLaterThanAllInTheTable) {
   ASSERT_TRUE(Write(*upserts, "me/1", {User("a", 1)}).durable());
   EXPECT_EQ(Changes()[0].at("_CHANGE_SEQUENCE_NUMBER"), "6000000000010/1");
   EXPECT_EQ(Changes()[0].at("insert_time"), StrCat(absl::ToUnixMicros(kNow) + 16));
+}
+
+TEST_F(ProfileUpsertsTest, AVersionIsLaterThanThatOfRowsThatAreDeleted) {
+  queries_.table["labels"]["millrace_version"] = StrCat(absl::ToUnixMicros(kNow) + 15);
+  const auto upserts = Open();
+  Claim(*upserts, "me/1");  // no row is there
+  ASSERT_TRUE(Write(*upserts, "me/1", {User("a", 1)}).durable());
+  EXPECT_EQ(Changes()[0].at("_CHANGE_SEQUENCE_NUMBER"), "6000000000010/1");
+}
+
+TEST_F(ProfileUpsertsTest, ATableThatWasMadeAnewIsNoticed) {
+  const auto upserts = Open();
+  Claim(*upserts, "me/1");
+  ASSERT_TRUE(Write(*upserts, "me/1", {User("a", 1)}).durable());
+  queries_.table.erase("labels");
+  queries_.answers.push_back(FakeQueries::Page({}));
+  const absl::Status published = Publish(*upserts);
+  EXPECT_TRUE(absl::IsFailedPrecondition(published)) << published;
+  EXPECT_THAT(published.message(), HasSubstr("deleted and created"));
+}
+
+TEST_F(ProfileUpsertsTest, AClaimOfAnotherProcessIsNoticed) {
+  const auto upserts = Open(), others = Open();
+  Claim(*upserts, "me/1");
+  Claim(*others, "other/1");
+  queries_.answers.push_back(FakeQueries::Page({}));
+  EXPECT_TRUE(absl::IsAborted(Publish(*upserts)));
+  queries_.answers.push_back(FakeQueries::Page({}));
+  EXPECT_TRUE(Publish(*others, "other/1").ok());
+}
+
+TEST_F(ProfileUpsertsTest, AQueryWithoutItsRowIsNoAnswer) {
+  const auto upserts = Open();
+  queries_.answers.push_back(FakeQueries::Page({}));
+  EXPECT_TRUE(absl::IsUnavailable(upserts->Claim(object_, "me/1", {}).status()));
 }
 
 TEST_F(ProfileUpsertsTest, ATableThatOthersWriteToIsRefused) {

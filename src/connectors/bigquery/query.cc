@@ -74,6 +74,7 @@ absl::Status RunQuery(RestClient& rest, const std::string& project, std::string_
   const std::string path = StrCat(UrlEncode(project), "/queries");
   const json request = {{"query", std::string(sql)},
                         {"useLegacySql", false},
+                        {"useQueryCache", false},  // what is asked changes
                         {"timeoutMs", kWaitMs},
                         {"maxResults", kPageRows}};
   absl::StatusOr<json> response = rest.Send("POST", path, request.dump(), "", stop);
@@ -83,15 +84,15 @@ absl::Status RunQuery(RestClient& rest, const std::string& project, std::string_
   const std::string next =
       StrCat(path, "/", UrlEncode(TextOf(reference, "jobId")), "?maxResults=", kPageRows,
              "&timeoutMs=", kWaitMs, location.empty() ? "" : "&location=", UrlEncode(location));
-  for (;;) {
+  for (std::string token;;) {
     const json& complete = Member(*response, "jobComplete");
     if (!complete.is_boolean() || TextOf(reference, "jobId").empty()) return NoResult();
-    std::string token;
     if (complete.get<bool>()) {
       ASSIGN_OR_RETURN(const std::vector<QueryRow> rows, RowsOf(*response, columns));
       if (!rows.empty()) RETURN_IF_ERROR(on_page(rows));
-      token = TextOf(*response, "pageToken");
+      const std::string before = std::exchange(token, TextOf(*response, "pageToken"));
       if (token.empty()) return absl::OkStatus();
+      if (token == before) return NoResult();
     }
     if (stop.stop_requested()) return StopRequested();
     response = rest.Send("GET", StrCat(next, token.empty() ? "" : "&pageToken=", UrlEncode(token)),

@@ -1,8 +1,11 @@
 #include "connectors/bigquery/target_table.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "base/log.h"
 #include "base/percent_encoding.h"
 #include "base/status.h"
@@ -15,13 +18,21 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kTries = 10;                 // while others change the table too
-constexpr char kViewLabel[] = "millrace";  // marks the views that are ours
+constexpr int kTries = 10;                            // while others change the table too
+constexpr char kViewLabel[] = "millrace";             // marks the views that are ours
+constexpr char kVersionLabel[] = "millrace_version";  // in microseconds after 1970
 constexpr char kWriteRows[] = "bigquery.tables.updateData";
 
 std::string TextOf(const json& table, const char* member) {
   const auto found = table.is_object() ? table.find(member) : table.end();
   return found != table.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+absl::Time VersionOf(const json& table) {
+  const json label = table.value(json::json_pointer(StrCat("/labels/", kVersionLabel)), json());
+  int64_t micros = 0;
+  const bool is_number = label.is_string() && absl::SimpleAtoi(label.get<std::string>(), &micros);
+  return absl::FromUnixMicros(is_number ? micros : 0);
 }
 
 }  // namespace
@@ -110,6 +121,29 @@ absl::StatusOr<std::string> TargetTable::CreationTime(std::stop_token stop) {
   const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", std::move(stop));
   if (!table.ok()) return Explain(table.status(), "looking at the table");
   return TextOf(*table, "creationTime");
+}
+
+absl::StatusOr<absl::Time> TargetTable::TakeVersion(absl::Time at, std::stop_token stop) {
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", stop);
+    if (!table.ok()) return Explain(table.status(), "looking at the table");
+    const int64_t version =
+        std::max(absl::ToUnixMicros(at), absl::ToUnixMicros(VersionOf(*table)) + 1);
+    const json labels = {{kVersionLabel, StrCat(version)}};
+    const absl::Status changed =
+        rest_.Send("PATCH", path_, json{{"labels", labels}}.dump(), TextOf(*table, "etag"), stop)
+            .status();
+    if (absl::IsAborted(changed)) continue;  // it was changed meanwhile
+    if (!changed.ok()) return Explain(changed, "setting a label of the table");
+    return absl::FromUnixMicros(version);
+  }
+  return absl::UnavailableError(StrCat(name_, ": others keep changing the table"));
+}
+
+absl::StatusOr<absl::Time> TargetTable::LastVersion(std::stop_token stop) {
+  const absl::StatusOr<json> table = rest_.Send("GET", path_, "", "", std::move(stop));
+  if (!table.ok()) return Explain(table.status(), "looking at the table");
+  return VersionOf(*table);
 }
 
 absl::Status TargetTable::CheckMayWrite(std::stop_token stop) {

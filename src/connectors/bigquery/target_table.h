@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "connectors/bigquery/rest_client.h"
 #include "connectors/bigquery/table_spec.h"
 #include "records/table_form.h"
@@ -33,6 +34,13 @@ class TargetTable {
   // When the table was created, which tells it from another one of its name. NotFound: there is
   // none.
   absl::StatusOr<std::string> CreationTime(std::stop_token stop);
+
+  // Takes a version for rows of the table: `at`, or a later one than any that was taken before. A
+  // label of the table keeps it, so that it is known although no row may have it, and is gone with
+  // the table. In whole microseconds.
+  absl::StatusOr<absl::Time> TakeVersion(absl::Time at, std::stop_token stop);
+  // The last version that was taken; 1970 if none was.
+  absl::StatusOr<absl::Time> LastVersion(std::stop_token stop);
 
   // Whether these credentials may write rows. Unimplemented: it cannot be looked up.
   absl::Status CheckMayWrite(std::stop_token stop);

@@ -1,4 +1,5 @@
-// Queries of BigQuery's REST API, without a network, by scripted answers.
+// Queries of BigQuery's REST API, without a network, by scripted answers, and the labels of a
+// table.
 #ifndef MILLRACE_CONNECTORS_BIGQUERY_TESTING_FAKE_QUERIES_H_
 #define MILLRACE_CONNECTORS_BIGQUERY_TESTING_FAKE_QUERIES_H_
 
@@ -18,6 +19,7 @@ class FakeQueries {
   std::unique_ptr<HttpClient> NewClient() {
     return std::make_unique<FakeHttpClient>(
         [this](const HttpRequest& request) -> absl::StatusOr<HttpResponse> {
+          if (request.url.find("/tables/") != std::string::npos) return AnswerOfTable(request);
           requests.push_back(StrCat(request.method, " ", request.url, " ", request.body));
           if (answers.empty()) return absl::UnavailableError("no answer");
           HttpResponse answer = answers.front();
@@ -50,8 +52,15 @@ class FakeQueries {
     return Answer(200, page);
   }
 
-  std::deque<HttpResponse> answers;   // to the next requests
-  std::vector<std::string> requests;  // "POST url body"
+  nlohmann::json table = {{"etag", "1"}};
+  std::deque<HttpResponse> answers;   // to the next queries
+  std::vector<std::string> requests;  // "POST url body", of queries
+
+ private:
+  HttpResponse AnswerOfTable(const HttpRequest& request) {
+    if (request.method == "PATCH") table.merge_patch(nlohmann::json::parse(request.body));
+    return Answer(200, table);
+  }
 };
 
 }  // namespace millrace::bigquery
