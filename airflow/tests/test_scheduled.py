@@ -24,7 +24,7 @@ from local import LocalAirflow, seed_environment  # noqa: E402
 from airflow_provider_millrace.process.run_folder import RunFolder, is_running  # noqa: E402
 from airflow_provider_millrace.version_compat import AIRFLOW_V_3_0_PLUS  # noqa: E402
 
-WAIT = 240  # seconds, for what takes a few on an idle machine
+WAIT = 480  # seconds, for what takes a few on an idle machine
 
 
 @unittest.skipIf(postgres_server.programs() is None, "PostgreSQL is not installed")
